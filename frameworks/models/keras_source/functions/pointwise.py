@@ -143,15 +143,11 @@ def softplus(scope: Scope, step: Function) -> None:
 
 
 def dropout(scope: Scope, step: Function) -> None:
-    """Write dropout, a layer in Keras; what is never active stands for its input."""
-    signature = "input p=0.5 training=True _inplace=False"
-    values = bound(step, signature)
-    if values["training"] is False:
-        return scope.hold(step.result, scope.held(values["input"]))
+    """Write dropout, a layer in Keras; it is recorded in evaluation, where `training=self.training` is False."""
+    values = bound(step, "input p=0.5 training=True _inplace=False")
     held = scope.whole(values["input"])
     name = scope.unit.new_layer("dropout", KerasLayer(f"keras.layers.Dropout({literal(values['p'])})"))
-    flag = ", training=True" if values["training"] is True else ""
-    return scope.put(step.result, f"{name}({held.text}{flag})", held.order)
+    scope.put(step.result, f"{name}({held.text})", held.order)
 
 
 WRITERS: dict[str, Callable[[Scope, Function], None]] = {

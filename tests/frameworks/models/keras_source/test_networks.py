@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from frameworks.models import to_source
+from frameworks.models import port_model, to_source
 from frameworks.models.tracing import other_sizes
 from tests.frameworks.models.keras_source.networks import NETWORKS, network
 
@@ -126,3 +126,14 @@ def test_a_wrong_array_is_seen(folder: Path) -> None:
     i, f, *others = np.split(model.lstm.forward_layer.cell.recurrent_kernel.numpy(), 4, axis=1)
     model.lstm.forward_layer.cell.recurrent_kernel.assign(np.concatenate([f, i, *others], axis=1))
     assert off(called(module, arguments), model(*[each.numpy() for each in arguments])) > 1e-3
+
+
+def test_dropout_by_a_function_is_a_layer_that_is_active_in_training_alone() -> None:
+    class Dropping(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.dropout(x, 0.5, self.training)
+
+    x = np.ones((4, 50), "float32")
+    model = port_model(Dropping(), example=(torch.from_numpy(x),))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(x)), x)
+    assert set(np.unique(keras.ops.convert_to_numpy(model(x, training=True)))) == {0.0, 2.0}
